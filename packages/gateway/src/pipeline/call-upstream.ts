@@ -1,0 +1,203 @@
+import type { Dispatcher } from 'undici'
+import { GatewayError } from '../errors.ts'
+import type { Attempt } from '../exchange.ts'
+import type { HttpExchange } from './http-exchange.ts'
+import type { ReadRequest } from './read-request.ts'
+import type { Target } from './select-target.ts'
+import { upstreamError } from './upstream-errors.ts'
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+/** Takes an upstream's answer as it comes. Exactly one of `end` and `fail` is called, and is last. */
+export interface AnswerSink {
+  start(status: number, headers: Headers): void
+  data(chunk: Buffer): void
+  end(): void
+  fail(error: GatewayError): void
+}
+
+/** What a sink may do to the call whose answer it takes. */
+export interface Flow {
+  pause(): void
+  resume(): void
+  /** Nothing more is wanted of the answer. */
+  discard(): void
+}
+
+/** Calls the target once. The sink gets whatever comes of it. */
+export function callUpstream(
+  exchange: HttpExchange,
+  { target, request }: { target: Target; request: ReadRequest },
+  open: (flow: Flow) => AnswerSink,
+): void {
+  const call = new UpstreamCall(exchange, target)
+  call.sink = open(call)
+  const { forward, contentType, anthropicVersion } = exchange.headers
+  const headers = [...forward, 'content-type', contentType ?? 'application/json']
+  for (let index = 0; index < target.upstream.headers.length; index += 2) {
+    const name = target.upstream.headers[index] ?? ''
+    if (name === 'anthropic-version' && anthropicVersion !== null) continue
+    headers.push(name, target.upstream.headers[index + 1] ?? '')
+  }
+  try {
+    target.upstream.pool.dispatch(
+      {
+        path: target.path + forwardedQuery(exchange.query),
+        method: 'POST',
+        headers,
+        body: withModel(request, target.model),
+      },
+      call,
+    )
+  } catch (error) {
+    call.onResponseError(null, error as Error)
+  }
+}
+
+/** The client's query as it came, but for a key of ours in it. */
+function forwardedQuery(query: string): string {
+  if (query === '') return ''
+  const kept = query.split('&').filter((parameter) => !parameter.startsWith('key='))
+  return kept.length === 0 ? '' : `?${kept.join('&')}`
+}
+
+/** The client's own bytes, with the model's name in the place of the one that the client used. */
+function withModel({ bytes, model, modelSpan }: ReadRequest, name: string): Buffer {
+  if (model === name) return bytes
+  return Buffer.concat([
+    bytes.subarray(0, modelSpan.start),
+    Buffer.from(JSON.stringify(name)),
+    bytes.subarray(modelSpan.end),
+  ])
+}
+
+/** Bytes of an unwanted answer that are read so that the connection can serve again. */
+const worthDraining = 64 * 1024
+
+class UpstreamCall implements Dispatcher.DispatchHandler, Flow {
+  sink: AnswerSink | null = null
+  readonly #exchange: HttpExchange
+  readonly #target: Target
+  readonly #attempt: Attempt
+  readonly #begunAt: number
+  readonly #totalDeadline: number
+  #controller: Dispatcher.DispatchController | null = null
+  #paused = false
+  #answering = false
+  #discarded = 0
+
+  constructor(exchange: HttpExchange, target: Target) {
+    this.#exchange = exchange
+    this.#target = target
+    this.#attempt = { target: target.label, status: null, firstByteMs: null, error: null }
+    this.#begunAt = exchange.plane.clock.elapsed()
+    this.#totalDeadline = this.#begunAt + (this.#timeouts.total ?? Infinity)
+    exchange.record.attempts.push(this.#attempt)
+    exchange.onCancel = (reason) => this.#stop(reason)
+    exchange.onExpire = () => this.#stop(this.#timeout())
+    this.#limit(this.#timeouts.firstToken)
+  }
+
+  get #timeouts() {
+    return this.#target.upstream.rule.timeouts
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.sink === null) controller.abort(new Error('no longer wanted'))
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Headers,
+  ): void {
+    if (status < 200) return
+    this.#attempt.status = status
+    this.#attempt.firstByteMs = this.#sinceBegin()
+    this.#exchange.record.upstreamFirstByteMs = this.#attempt.firstByteMs
+    this.sink?.start(status, headers)
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.sink === null) {
+      this.#discarded += chunk.length
+      if (this.#discarded > worthDraining) controller.abort(new Error('no longer wanted'))
+      return
+    }
+    this.#answering = true
+    if (!this.#paused) this.#limit(this.#timeouts.idle)
+    this.sink.data(chunk)
+  }
+
+  onResponseEnd(): void {
+    this.#settle()?.end()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    const failure = upstreamError(error, this.#target.upstream.name)
+    this.#attempt.error = failure.word
+    this.#settle()?.fail(failure.error)
+  }
+
+  pause(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.#controller?.pause()
+    this.#limit(this.#exchange.plane.rules.timeouts.body)
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#limit(this.#timeouts.idle)
+    this.#controller?.resume()
+  }
+
+  discard(): void {
+    this.#settle()
+    if (this.#paused) this.#controller?.abort(new Error('no longer wanted'))
+  }
+
+  #stop(reason: GatewayError): void {
+    this.#attempt.error ??= reason.code
+    const sink = this.#settle()
+    this.#controller?.abort(reason)
+    sink?.fail(reason)
+  }
+
+  /** Takes the sink away, so that it is told its end once. */
+  #settle(): AnswerSink | null {
+    const { sink } = this
+    if (sink === null) return null
+    this.sink = null
+    this.#exchange.onCancel = null
+    this.#exchange.onExpire = null
+    this.#exchange.deadline = Infinity
+    this.#exchange.waitedMs += this.#sinceBegin()
+    return sink
+  }
+
+  #limit(milliseconds: number): void {
+    const now = this.#exchange.plane.clock.elapsed()
+    this.#exchange.deadline = Math.min(now + milliseconds, this.#totalDeadline)
+  }
+
+  #timeout(): GatewayError {
+    if (this.#paused && this.#exchange.plane.clock.elapsed() < this.#totalDeadline) {
+      return new GatewayError('client_closed', 'The client stopped taking its answer.')
+    }
+    const what = this.#answering ? 'went silent' : 'did not answer'
+    return new GatewayError(
+      'upstream_timeout',
+      `The model's provider ${what} in time; try again.`,
+      {
+        why: `provider "${this.#target.upstream.name}" ${what} within its timeouts`,
+      },
+    )
+  }
+
+  #sinceBegin(): number {
+    return this.#exchange.plane.clock.elapsed() - this.#begunAt
+  }
+}
