@@ -135,7 +135,8 @@ export interface DecisionRecord {
   readonly id: string
   /** Milliseconds since 1970. */
   readonly startedAt: number
-  readonly snapshot: string
+  /** Of the rules that decided. */
+  snapshot: string
   readonly directory: number
   principal: Principal | null
   protocol: Protocol | null

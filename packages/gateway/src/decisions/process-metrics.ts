@@ -14,7 +14,7 @@ export interface ProcessMetrics {
 
 export function createProcessMetrics(): ProcessMetrics {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 })
   const inFlight = new Gauge({
     name: 'sluice_exchanges_in_flight',
     help: 'Exchanges that have begun and not ended.',

@@ -1,7 +1,7 @@
-import type { Duplex } from 'node:stream'
 import { Socket } from 'node:net'
-import { errors } from '../errors.ts'
-import { isAnswering } from './connection.ts'
+import type { Duplex } from 'node:stream'
+import { errors, GatewayError, type ErrorCode } from '../errors.ts'
+import { latestOn } from './connection.ts'
 import type { Dataplane } from './dataplane.ts'
 
 /**
@@ -15,25 +15,49 @@ export function answerUnparsable({ bounds }: Dataplane, error: Error, stream: Du
     stream.destroy()
     return
   }
+  const open = latestOn(socket)
+  if (open !== null && !open.request.complete) {
+    // The headers were a request: it is its body that cannot be read, and it has a record.
+    open.endConnection()
+    open.cancel(new GatewayError('invalid_request', 'The body is not framed as HTTP asks.'))
+    return
+  }
   bounds.countUnparsable()
   // In the middle of an answer these bytes would be read as part of it.
-  if (isAnswering(socket)) socket.destroy()
-  else socket.end(answerFor(error), () => socket.destroy())
+  if (open !== null) open.endConnection()
+  else refuse(socket, 'code' in error && error.code === 'HPE_HEADER_OVERFLOW')
 }
 
-function answerFor(error: Error): string {
-  const tooLong = 'code' in error && error.code === 'HPE_HEADER_OVERFLOW'
-  const code = tooLong ? 'headers_too_large' : 'invalid_request'
-  const message = tooLong
-    ? 'The request headers are larger than this gateway takes.'
-    : 'This is no valid HTTP request.'
-  const body = JSON.stringify({
-    error: { message, type: 'invalid_request_error', param: null, code, decision_id: null },
-  })
-  const { status } = errors[code]
-  return (
-    `HTTP/1.1 ${status} ${tooLong ? 'Request Header Fields Too Large' : 'Bad Request'}\r\n` +
-    'content-type: application/json\r\nconnection: close\r\n' +
-    `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+function refuse(socket: Socket, isTooLong: boolean): void {
+  const answer = isTooLong
+    ? rawAnswer('headers_too_large', 'The request headers are larger than this gateway takes.')
+    : rawAnswer('invalid_request', 'This is no valid HTTP request.')
+  socket.end(answer, () => socket.destroy())
+}
+
+/** A connection beyond those that the process takes. */
+export function refuseConnection(socket: Socket): void {
+  socket.on('error', () => undefined)
+  socket.end(
+    rawAnswer('overloaded', 'The gateway has too many connections; try again shortly.'),
+    () => socket.destroy(),
   )
+}
+
+/** A whole answer in OpenAI's form, for where there is no request that node could answer. */
+function rawAnswer(code: ErrorCode, message: string): string {
+  const { status } = errors[code]
+  const type = status >= 500 ? 'server_error' : 'invalid_request_error'
+  const body = JSON.stringify({ error: { message, type, param: null, code, decision_id: null } })
+  const retry = status === 503 ? 'retry-after: 1\r\n' : ''
+  return (
+    `HTTP/1.1 ${status} ${reasons[status] ?? ''}\r\n${retry}content-type: application/json\r\n` +
+    `connection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+  )
+}
+
+const reasons: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  431: 'Request Header Fields Too Large',
+  503: 'Service Unavailable',
 }

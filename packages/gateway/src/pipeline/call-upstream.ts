@@ -71,8 +71,9 @@ function withModel({ bytes, model, modelSpan }: ReadRequest, name: string): Buff
   ])
 }
 
-/** Bytes of an unwanted answer that are read so that the connection can serve again. */
+/** What is read of an unwanted answer so that its connection can serve again: bytes, and for how long. */
 const worthDraining = 64 * 1024
+const drainForMs = 1_000
 
 class UpstreamCall implements Dispatcher.DispatchHandler, Flow {
   sink: AnswerSink | null = null
@@ -85,6 +86,7 @@ class UpstreamCall implements Dispatcher.DispatchHandler, Flow {
   #paused = false
   #answering = false
   #discarded = 0
+  #giveUp: NodeJS.Timeout | undefined
 
   constructor(exchange: HttpExchange, target: Target) {
     this.#exchange = exchange
@@ -95,7 +97,7 @@ class UpstreamCall implements Dispatcher.DispatchHandler, Flow {
     exchange.record.attempts.push(this.#attempt)
     exchange.onCancel = (reason) => this.#stop(reason)
     exchange.onExpire = () => this.#stop(this.#timeout())
-    this.#limit(this.#timeouts.firstToken)
+    exchange.deadline = Math.min(this.#begunAt + this.#timeouts.firstToken, this.#totalDeadline)
   }
 
   get #timeouts() {
@@ -131,10 +133,12 @@ class UpstreamCall implements Dispatcher.DispatchHandler, Flow {
   }
 
   onResponseEnd(): void {
+    clearTimeout(this.#giveUp)
     this.#settle()?.end()
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    clearTimeout(this.#giveUp)
     const failure = upstreamError(error, this.#target.upstream.name)
     this.#attempt.error = failure.word
     this.#settle()?.fail(failure.error)
@@ -156,7 +160,9 @@ class UpstreamCall implements Dispatcher.DispatchHandler, Flow {
 
   discard(): void {
     this.#settle()
-    if (this.#paused) this.#controller?.abort(new Error('no longer wanted'))
+    const abort = () => this.#controller?.abort(new Error('no longer wanted'))
+    if (this.#paused) abort()
+    else this.#giveUp = setTimeout(abort, drainForMs)
   }
 
   #stop(reason: GatewayError): void {
@@ -174,7 +180,7 @@ class UpstreamCall implements Dispatcher.DispatchHandler, Flow {
     this.#exchange.onCancel = null
     this.#exchange.onExpire = null
     this.#exchange.deadline = Infinity
-    this.#exchange.waitedMs += this.#sinceBegin()
+    this.#exchange.waited(this.#begunAt)
     return sink
   }
 

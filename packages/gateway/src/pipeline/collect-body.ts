@@ -15,7 +15,7 @@ export async function collectBody(exchange: HttpExchange, limit: number): Promis
     exchange.deadline = Infinity
     exchange.onExpire = null
     exchange.onCancel = null
-    exchange.waitedMs += clock.elapsed() - begunAt
+    exchange.waited(begunAt)
   }
 }
 
@@ -46,13 +46,16 @@ function chunksOf(exchange: HttpExchange, limit: number): Promise<Buffer> {
     exchange.onCancel = stop
     exchange.onExpire = () => stop(tooSlow())
     request.on('data', take)
-    request.on('error', () => undefined)
+    request.on('error', ignore)
     request.on('end', () => {
       const [only] = chunks
       resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks))
     })
   })
 }
+
+/** A connection that broke is told by its `close`. */
+function ignore(): void {}
 
 export function tooLarge(limit: number): GatewayError {
   return new GatewayError(

@@ -1,5 +1,6 @@
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import type { HttpExchange } from './http-exchange.ts'
 
 /** What is the same for all requests of one connection. */
 export interface Connection {
@@ -7,8 +8,8 @@ export interface Connection {
   readonly tls: { readonly version: string; readonly cipher: string } | null
   /** After this time the next answer closes the connection, so that load spreads over workers. */
   readonly restAt: number
-  /** Requests that are being answered. */
-  active: number
+  /** The exchange that began last, while it is open. */
+  latest: HttpExchange | null
 }
 
 const connections = new WeakMap<Socket, Connection>()
@@ -22,15 +23,16 @@ export function connectionOf(socket: Socket, elapsed: number): Connection {
       tls: socket instanceof TLSSocket ? tlsOf(socket) : null,
       // Spread out, so that clients that came together do not come back together.
       restAt: elapsed + restAfterMs * (0.9 + Math.random() * 0.2),
-      active: 0,
+      latest: null,
     }
     connections.set(socket, connection)
   }
   return connection
 }
 
-export function isAnswering(socket: Socket): boolean {
-  return (connections.get(socket)?.active ?? 0) > 0
+/** The exchange that began last on a connection, if it is still open. */
+export function latestOn(socket: Socket): HttpExchange | null {
+  return connections.get(socket)?.latest ?? null
 }
 
 function tlsOf(socket: TLSSocket): Connection['tls'] {

@@ -8,17 +8,21 @@ import {
 import { GatewayError } from '../errors.ts'
 
 export interface Decoder {
-  write(chunk: Buffer): void
+  /** False: it has more than it should; wait for `drained`. */
+  write(chunk: Buffer): boolean
   end(): void
+  /** Hands out nothing more until it is resumed. */
+  pause(): void
+  resume(): void
   destroy(): void
+  readonly isFull: boolean
 }
 
 interface DecoderEvents {
   data(chunk: Buffer): void
   end(): void
   fail(error: GatewayError): void
-  pause(): void
-  resume(): void
+  drained(): void
 }
 
 const decoders: Readonly<Record<string, () => Transform>> = {
@@ -36,7 +40,7 @@ export function openDecoder(encoding: string, events: DecoderEvents): Decoder | 
 
   stream.on('data', (chunk: Buffer) => events.data(chunk))
   stream.on('end', () => events.end())
-  stream.on('drain', () => events.resume())
+  stream.on('drain', () => events.drained())
   stream.on('error', (cause) =>
     events.fail(
       new GatewayError('upstream_failed', "The model's provider sent bytes that cannot be read.", {
@@ -46,10 +50,13 @@ export function openDecoder(encoding: string, events: DecoderEvents): Decoder | 
     ),
   )
   return {
-    write(chunk) {
-      if (!stream.write(chunk)) events.pause()
-    },
+    write: (chunk) => stream.write(chunk),
     end: () => stream.end(),
+    pause: () => stream.pause(),
+    resume: () => stream.resume(),
     destroy: () => stream.destroy(),
+    get isFull() {
+      return stream.writableNeedDrain
+    },
   }
 }

@@ -2,7 +2,7 @@ import type { Principal } from '../exchange.ts'
 import { admit } from './admit.ts'
 import { authenticate } from './authenticate.ts'
 import { authorize } from './authorize.ts'
-import { fail } from './fail.ts'
+import { fail, recordFailure } from './fail.ts'
 import { findRoute, unknownPath, wrongMethod, type Route } from './find-route.ts'
 import type { HttpExchange } from './http-exchange.ts'
 import { sendModels } from './list-models.ts'
@@ -19,35 +19,42 @@ export async function handle(exchange: HttpExchange): Promise<void> {
   try {
     const route = enter(exchange)
     const principal = identify(exchange)
-    exchange.begin('admit')
+    exchange.stage = 'admit'
     admit(exchange)
     if (route.endpoint === 'models') sendModels(exchange, principal)
     else await answer(exchange, route, principal)
   } catch (error) {
     fail(exchange, error)
-  } finally {
-    exchange.close()
   }
+  if (exchange.unsentBytes > 0) await deliver(exchange)
+  exchange.close()
+}
+
+/** The answer is complete, but its client takes it slowly: the exchange lasts until it has it. */
+async function deliver(exchange: HttpExchange): Promise<void> {
+  const lost = await exchange.delivered()
+  if (lost !== null) recordFailure(exchange.record, lost)
 }
 
 /** A call of a model: read, decided, recorded as decided, and only then sent anywhere. */
 async function answer(exchange: HttpExchange, route: Route, principal: Principal): Promise<void> {
   const { record, plane } = exchange
-  const { rules, grants, upstreams } = plane
-
-  exchange.begin('read')
+  exchange.stage = 'read'
   const request = await readRequest(exchange)
+  // From here to the call nothing is awaited: one set of rules decides, and its upstreams are open.
+  const { rules, grants, upstreams } = plane
+  record.snapshot = rules.hash
   record.model = request.model.slice(0, longestRecorded)
   record.stream = request.stream
 
-  exchange.begin('authorize')
+  exchange.stage = 'authorize'
   const model = resolveModel(rules, request.model)
   exchange.judged(
     'allow',
     authorize(principal, { endpoint: route.endpoint, model: model.name }, grants),
   )
 
-  exchange.begin('route')
+  exchange.stage = 'route'
   const target = selectTarget(model, route.wireFormat.name, upstreams)
   record.target = target.label
   record.targetWhy = target.why
@@ -58,7 +65,7 @@ async function answer(exchange: HttpExchange, route: Route, principal: Principal
 
 function enter(exchange: HttpExchange): Route {
   const { record, request } = exchange
-  exchange.begin('route')
+  exchange.stage = 'route'
   const route = findRoute(exchange.path)
   if (route === null) throw unknownPath()
   exchange.wireFormat = route.wireFormat
@@ -73,7 +80,7 @@ function enter(exchange: HttpExchange): Route {
 
 function identify(exchange: HttpExchange): Principal {
   const { plane, record, headers, query } = exchange
-  exchange.begin('authenticate')
+  exchange.stage = 'authenticate'
   const principal = authenticate(headers, query, {
     directory: plane.directory,
     now: record.startedAt,

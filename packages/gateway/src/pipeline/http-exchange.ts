@@ -41,7 +41,7 @@ export class HttpExchange implements OpenExchange {
   onCancel: ((reason: GatewayError) => void) | null = null
   /** The step that is being taken: the one that a refusal is recorded under. */
   stage: Stage = 'route'
-  #stageBegunAt = 0
+  #stageBegunAt: number
   #heldKibibytes = 0
   #hasPlace = false
   #decided = false
@@ -55,6 +55,7 @@ export class HttpExchange implements OpenExchange {
     query: string
     record: DecisionRecord
     plane: Dataplane
+    begunAt: number
     lastOnConnection: boolean
   }) {
     this.request = parts.request
@@ -66,7 +67,8 @@ export class HttpExchange implements OpenExchange {
     this.plane = parts.plane
     this.wireFormat = defaultWireFormat
     this.lastOnConnection = parts.lastOnConnection
-    this.begunAt = parts.plane.clock.elapsed()
+    this.begunAt = parts.begunAt
+    this.#stageBegunAt = parts.begunAt
     this.response.on('close', () => this.#connectionClosed())
     parts.plane.deadlines.watch(this)
   }
@@ -87,16 +89,18 @@ export class HttpExchange implements OpenExchange {
     this.onExpire?.()
   }
 
-  /** Begins a step of the decision. */
-  begin(stage: Stage): void {
-    this.stage = stage
-    this.#stageBegunAt = this.plane.clock.elapsed()
+  /** Writes the verdict on the step that is being taken, and its time, into the record. */
+  judged(verdict: StepVerdict, by: string, why: string | null = null): void {
+    const now = this.plane.clock.elapsed()
+    const micros = Math.round((now - this.#stageBegunAt) * 1000)
+    this.#stageBegunAt = now
+    this.record.steps.push({ stage: this.stage, by, verdict, why, micros })
   }
 
-  /** Writes the verdict on the step that was begun into the record. */
-  judged(verdict: StepVerdict, by: string, why: string | null = null): void {
-    const micros = Math.round((this.plane.clock.elapsed() - this.#stageBegunAt) * 1000)
-    this.record.steps.push({ stage: this.stage, by, verdict, why, micros })
+  /** Time that passed while something was awaited belongs to no step of ours. */
+  waited(since: number): void {
+    this.#stageBegunAt = this.plane.clock.elapsed()
+    this.waitedMs += this.#stageBegunAt - since
   }
 
   /** Counts memory that the exchange keeps until it ends; refuses it when the process holds too much. */
@@ -152,9 +156,50 @@ export class HttpExchange implements OpenExchange {
     this.response.socket?.destroySoon()
   }
 
+  /** Nothing that follows on this connection can be read: it ends with this answer. */
+  endConnection(): void {
+    this.lastOnConnection = true
+    this.response.once('finish', () => this.response.socket?.destroySoon())
+  }
+
   /** Ends the connection of a client that takes nothing any more. */
   hangUp(): void {
     this.response.socket?.destroy()
+  }
+
+  /** Bytes of the answer that the system has not taken yet. */
+  get unsentBytes(): number {
+    return this.response.writableLength
+  }
+
+  /** Waits until the answer has left; settles with the reason if it never will. */
+  delivered(): Promise<GatewayError | null> {
+    return new Promise((resolve) => {
+      const done = (reason: GatewayError | null) => {
+        this.deadline = Infinity
+        this.onCancel = null
+        this.onExpire = null
+        resolve(reason)
+      }
+      const wait = (unsent: number) => {
+        this.deadline = this.plane.clock.elapsed() + this.plane.rules.timeouts.body
+        this.onExpire = () => {
+          if (this.unsentBytes < unsent) {
+            wait(this.unsentBytes)
+            return
+          }
+          this.hangUp()
+          done(new GatewayError('client_closed', 'The client stopped taking its answer.'))
+        }
+      }
+      if (this.#cancelled !== null) {
+        done(null)
+        return
+      }
+      this.onCancel = done
+      this.response.once('finish', () => done(null))
+      wait(this.unsentBytes)
+    })
   }
 
   get answerHasBegun(): boolean {

@@ -9,7 +9,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { BlockList, Socket } from 'node:net'
 import type { DecisionRecord } from '../exchange.ts'
 import { uuidv7 } from '../lib/ids.ts'
-import { answerUnparsable } from './answer-unparsable.ts'
+import { answerUnparsable, refuseConnection } from './answer-unparsable.ts'
 import { clientAddress, connectionOf, trustedProxies, type Connection } from './connection.ts'
 import type { Dataplane } from './dataplane.ts'
 import { handle } from './handle.ts'
@@ -40,7 +40,7 @@ export function createListener(plane: Dataplane, options: ListenerOptions): Serv
   server.on('request', onRequest)
   // Without this, node would invite the body of a caller whose key was not looked at yet.
   server.on('checkContinue', onRequest)
-  server.on('connection', (socket: Socket) => countConnection(plane, socket))
+  server.on('connection', (socket: Socket) => countConnection(plane, socket, options.tls !== null))
   server.on('clientError', (error, socket) => answerUnparsable(plane, error, socket))
   return server
 }
@@ -55,6 +55,8 @@ function openServer(plane: Dataplane, { tls }: ListenerOptions): Server {
     connectionsCheckingInterval: Math.min(1_000, timeouts.headers),
     maxHeaderSize: limits.headers,
     noDelay: true,
+    // Judged by us, so that it is told like everything else that is no request.
+    requireHostHeader: false,
   }
   if (tls === null) return createServer(options)
   return createTlsServer({
@@ -68,12 +70,19 @@ function openServer(plane: Dataplane, { tls }: ListenerOptions): Server {
   })
 }
 
-function countConnection({ bounds }: Dataplane, socket: Socket): void {
+function countConnection({ bounds }: Dataplane, socket: Socket, isTls: boolean): void {
   if (!bounds.openConnection()) {
-    socket.destroy()
+    // Inside TLS nothing can be said before the handshake, which is what costs.
+    if (isTls) socket.destroy()
+    else refuseConnection(socket)
     return
   }
   socket.once('close', () => bounds.closeConnection())
+}
+
+/** HTTP/1.1 asks for exactly one Host; two may mean different servers to different parsers. */
+function namesOneHost({ hosts }: RequestHeaders, { httpVersionMinor }: IncomingMessage): boolean {
+  return hosts === 1 || (hosts === 0 && httpVersionMinor === 0)
 }
 
 interface Arrival {
@@ -86,6 +95,10 @@ function receive(plane: Dataplane, { request, response, trusted }: Arrival): voi
   const elapsed = plane.clock.elapsed()
   const connection = connectionOf(request.socket, elapsed)
   const headers = readHeaders(request.rawHeaders)
+  if (!namesOneHost(headers, request)) {
+    answerUnparsable(plane, new Error('not one host'), request.socket)
+    return
+  }
   const { path, query } = splitTarget(request.url ?? '/')
   const exchange = new HttpExchange({
     request,
@@ -94,14 +107,17 @@ function receive(plane: Dataplane, { request, response, trusted }: Arrival): voi
     path,
     query,
     plane,
+    begunAt: elapsed,
     record: openRecord(plane, connection, {
       headers,
       ip: clientAddress(connection.peer, headers.forwardedFor, trusted),
     }),
     lastOnConnection: elapsed > connection.restAt,
   })
-  connection.active++
-  void handle(exchange).finally(() => connection.active--)
+  connection.latest = exchange
+  void handle(exchange).then(() => {
+    if (connection.latest === exchange) connection.latest = null
+  })
 }
 
 /** Path and query of a request target; a proxy's absolute form is taken too. */

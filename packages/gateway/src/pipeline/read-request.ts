@@ -35,8 +35,10 @@ export async function readRequest(exchange: HttpExchange): Promise<ReadRequest> 
 }
 
 function judge(bytes: Buffer, exchange: HttpExchange): ReadRequest {
-  const body = parse(bytes)
-  const survey = surveyJson(bytes.toString('latin1'), 'model')
+  // A byte is a character here, so that an index is a byte offset.
+  const text = bytes.toString('latin1')
+  const body = parse(bytes, text)
+  const survey = surveyJson(text, 'model')
   if (survey.depth > deepest) {
     throw invalid(`The body is nested ${survey.depth} deep; ${deepest} is the most.`)
   }
@@ -53,7 +55,7 @@ function judge(bytes: Buffer, exchange: HttpExchange): ReadRequest {
   return { bytes, body, model, modelSpan: survey.value, stream: stream === true }
 }
 
-function parse(bytes: Buffer): JsonObject {
+function parse(bytes: Buffer, latin1: string): JsonObject {
   if (bytes.length === 0) throw invalid('The body is empty; send a JSON object.')
   if (!isUtf8(bytes)) throw invalid('The body is not valid UTF-8.')
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
@@ -61,7 +63,7 @@ function parse(bytes: Buffer): JsonObject {
   }
   let body: unknown
   try {
-    body = JSON.parse(isAscii(bytes) ? bytes.toString('latin1') : bytes.toString())
+    body = JSON.parse(isAscii(bytes) ? latin1 : bytes.toString())
   } catch (error) {
     throw invalid(`The body is not valid JSON${position(error)}.`)
   }

@@ -1,3 +1,5 @@
+import { claimedByConnection } from './hop-by-hop.ts'
+
 /** What the gateway reads of a request's headers, found in one pass over what the parser gave. */
 export interface RequestHeaders {
   authorization: string | null
@@ -7,6 +9,8 @@ export interface RequestHeaders {
   contentType: string | null
   contentEncoding: string | null
   contentLength: number | null
+  /** How many Host headers there are. */
+  hosts: number
   expectsContinue: boolean
   forwardedFor: string | null
   traceparent: string | null
@@ -24,16 +28,25 @@ export function readHeaders(raw: readonly string[]): RequestHeaders {
     contentType: null,
     contentEncoding: null,
     contentLength: null,
+    hosts: 0,
     expectsContinue: false,
     forwardedFor: null,
     traceparent: null,
     anthropicVersion: null,
     forward: [],
   }
+  let claimed: ReadonlySet<string> | null = null
   for (let index = 0; index + 1 < raw.length; index += 2) {
-    readHeader(headers, (raw[index] ?? '').toLowerCase(), raw[index + 1] ?? '')
+    const name = (raw[index] ?? '').toLowerCase()
+    const value = raw[index + 1] ?? ''
+    if (name === 'connection') claimed = claimedByConnection(value) ?? claimed
+    else readHeader(headers, name, value)
   }
-  return headers
+  return claimed === null ? headers : { ...headers, forward: without(headers.forward, claimed) }
+}
+
+function without(forward: readonly string[], names: ReadonlySet<string>): string[] {
+  return forward.filter((_, index) => !names.has(forward[index - (index % 2)] ?? ''))
 }
 
 function readHeader(headers: RequestHeaders, name: string, value: string): void {
@@ -60,6 +73,9 @@ function readHeader(headers: RequestHeaders, name: string, value: string): void 
       return
     case 'content-length':
       headers.contentLength = Number(value)
+      return
+    case 'host':
+      headers.hosts++
       return
     case 'expect':
       headers.expectsContinue = value.toLowerCase() === '100-continue'

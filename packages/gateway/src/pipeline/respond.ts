@@ -45,6 +45,7 @@ class Answer implements AnswerSink {
   #status = 0
   #headers: string[] = []
   #decoder: Decoder | null = null
+  #clientIsSlow = false
   #chunks: Buffer[] = []
   #length = 0
   #framer: EventFramer | null = null
@@ -72,7 +73,7 @@ class Answer implements AnswerSink {
 
   data(chunk: Buffer): void {
     if (this.#decoder === null) this.#take(chunk)
-    else this.#decoder.write(chunk)
+    else if (!this.#decoder.write(chunk)) this.#parts.flow.pause()
   }
 
   end(): void {
@@ -93,9 +94,13 @@ class Answer implements AnswerSink {
     this.#decoder = openDecoder(encoding, {
       data: (chunk) => this.#take(chunk),
       end: () => this.#ended(),
-      fail: (error) => this.fail(error),
-      pause: () => this.#parts.flow.pause(),
-      resume: () => this.#parts.flow.resume(),
+      fail: (error) => {
+        this.#parts.flow.discard()
+        this.fail(error)
+      },
+      drained: () => {
+        if (!this.#clientIsSlow) this.#parts.flow.resume()
+      },
     })
     if (this.#decoder !== null) dropHeader(this.#headers, 'content-encoding')
     else if (encoding.toLowerCase() !== 'identity') this.#passUntouched()
@@ -113,8 +118,7 @@ class Answer implements AnswerSink {
         this.#gather(chunk)
         return
       case 'unsure':
-        this.#gather(chunk)
-        this.#decide()
+        if (this.#gather(chunk)) this.#decide()
     }
   }
 
@@ -128,18 +132,21 @@ class Answer implements AnswerSink {
     else this.#mode = 'whole'
   }
 
-  #gather(chunk: Buffer): void {
+  /** Keeps a piece; false: there is no more room, and what that means has been done. */
+  #gather(chunk: Buffer): boolean {
     this.#chunks.push(chunk)
     this.#length += chunk.length
     if (this.#length > this.#exchange.plane.rules.limits.responseBuffer) {
       this.#passUntouched()
-      return
+      return false
     }
     try {
       this.#exchange.hold(chunk.length)
+      return true
     } catch (error) {
       this.#parts.flow.discard()
-      this.#parts.reject(error as GatewayError)
+      this.fail(error as GatewayError)
+      return false
     }
   }
 
@@ -177,9 +184,15 @@ class Answer implements AnswerSink {
   }
 
   #write(chunk: Buffer): void {
-    if (this.#exchange.write(chunk)) return
+    if (this.#exchange.write(chunk) || this.#clientIsSlow) return
+    this.#clientIsSlow = true
+    this.#decoder?.pause()
     this.#parts.flow.pause()
-    this.#exchange.onDrain(() => this.#parts.flow.resume())
+    this.#exchange.onDrain(() => {
+      this.#clientIsSlow = false
+      this.#decoder?.resume()
+      if (this.#decoder?.isFull !== true) this.#parts.flow.resume()
+    })
   }
 
   #ended(): void {

@@ -1,3 +1,5 @@
+import { claimedByConnection } from './hop-by-hop.ts'
+
 /**
  * The upstream's headers that the client gets, by deny-list: names and values in turn. What is
  * left out belongs to the connection, to our own answer, or tells of the operator's account.
@@ -5,10 +7,12 @@
 export function headersForClient(
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): string[] {
+  const { connection } = headers
+  const claimed = typeof connection === 'string' ? claimedByConnection(connection) : null
   const kept: string[] = []
   for (const name in headers) {
     const value = headers[name]
-    if (value === undefined || isDenied(name)) continue
+    if (value === undefined || isDenied(name) || claimed?.has(name) === true) continue
     if (typeof value === 'string') kept.push(name, value)
     else for (const one of value) kept.push(name, one)
   }
@@ -16,9 +20,7 @@ export function headersForClient(
 }
 
 function isDenied(name: string): boolean {
-  return (
-    denied.has(name) || name.startsWith('x-ratelimit-') || name.startsWith('anthropic-ratelimit-')
-  )
+  return denied.has(name) || /^(?:x-|anthropic-)?ratelimit(?:-|$)/.test(name)
 }
 
 const denied: ReadonlySet<string> = new Set([

@@ -30,15 +30,23 @@ export interface Follower {
 export async function followConfiguration(options: FollowOptions): Promise<Follower> {
   const { first, log } = options
   let current = first
+  let lastLook = first.fingerprint
   await note(options, { before: null, after: first, actor: startedBy() })
 
   const reloader = createReloader<Configuration>({
-    load: () => loadConfiguration(options.source, options.environment, current),
+    async load() {
+      lastLook = await fingerprint(current)
+      return loadConfiguration(options.source, options.environment, current)
+    },
     fingerprint: () => fingerprint(current),
-    refused(error) {
-      // The cure may be in a file that the running configuration does not know.
+    async refused(error) {
+      // The cure may be in a file that the running configuration does not know; and it may have
+      // come while the faulty one was judged, which the next look must then take for a change.
       const read = error instanceof ConfigurationError ? error.files : []
-      watch.watch({ files: [...current.files, ...read], patterns: current.patterns })
+      const watched = { files: [...current.files, ...read], patterns: current.patterns }
+      const now = await fingerprint(watched)
+      const isCured = (await fingerprint(current)) !== lastLook
+      watch.watch({ ...watched, fingerprint: isCured ? 'changed' : now })
       const faults = error instanceof ConfigurationError ? error.faults : [error.message]
       log.error({ faults }, 'the configuration is refused; the running one stays in force')
     },

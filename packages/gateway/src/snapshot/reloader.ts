@@ -7,7 +7,7 @@ export interface ReloaderOptions<Loaded> {
   /** Brings it into force. */
   readonly apply: (loaded: Loaded, actor: string) => void | Promise<void>
   /** Is told what is wrong; the running configuration stays in force. */
-  readonly refused: (error: Error, actor: string) => void
+  readonly refused: (error: Error, actor: string) => void | Promise<void>
   /** Changes whenever the files do. */
   readonly fingerprint: () => Promise<string>
   readonly wait?: (milliseconds: number) => Promise<void>
@@ -86,6 +86,6 @@ async function finish<Loaded>(
   actor: string,
   { apply, refused }: ReloaderOptions<Loaded>,
 ): Promise<void> {
-  if ('error' in result) refused(result.error, actor)
+  if ('error' in result) await refused(result.error, actor)
   else await apply(result.loaded, actor)
 }

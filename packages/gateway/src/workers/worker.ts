@@ -63,8 +63,11 @@ function drain(grace: number): void {
     // What could be told has been written; what is stuck is not waited for.
     setTimeout(() => server.closeAllConnections(), 200)
   }, grace)
+  // A connection whose answer began before the drain says keep-alive, and is idle only later.
+  const closeIdle = setInterval(() => server.closeIdleConnections(), sweepEveryMs)
   server.close(() => {
     clearTimeout(timer)
+    clearInterval(closeIdle)
     tell({ kind: 'drained' })
   })
   server.closeIdleConnections()

@@ -20,15 +20,14 @@ export function readUsage(value: unknown): Usage | null {
   const completion = asCount(usage['completion_tokens'])
   if (prompt + completion === 0) return null
 
-  const cacheRead = Math.min(prompt, cachedTokens(usage))
+  const cacheRead = cachedTokens(usage)
   const reasoning = asCount(asObject(usage['completion_tokens_details'])?.['reasoning_tokens'])
   return {
-    input: prompt - cacheRead,
+    // More from the cache than in the prompt: this provider leaves the cached ones out of it.
+    input: cacheRead > prompt ? prompt : prompt - cacheRead,
     cacheRead,
     cacheWrite: 0,
-    output: countsReasoningApart(usage, reasoning)
-      ? completion
-      : Math.max(0, completion - reasoning),
+    output: countsReasoningApart(usage, reasoning) ? completion : completion - reasoning,
     reasoning,
     source: 'provider',
   }
@@ -43,8 +42,10 @@ function cachedTokens(usage: JsonObject): number {
   )
 }
 
-/** xAI's `completion_tokens` leave reasoning out; the total tells. */
+/** Some providers' `completion_tokens` leave reasoning out; sizes or the total tell. */
 function countsReasoningApart(usage: JsonObject, reasoning: number): boolean {
-  const parts = asCount(usage['prompt_tokens']) + asCount(usage['completion_tokens'])
-  return reasoning > 0 && asCount(usage['total_tokens']) === parts + reasoning
+  const completion = asCount(usage['completion_tokens'])
+  const parts = asCount(usage['prompt_tokens']) + completion
+  const total = asCount(usage['total_tokens'])
+  return reasoning > completion || (reasoning > 0 && total === parts + reasoning)
 }
