@@ -15,8 +15,15 @@ export function answerUnparsable({ bounds }: Dataplane, error: Error, stream: Du
     stream.destroy()
     return
   }
+  // The parser complains again about whatever follows.
+  if (known.has(socket)) return
+  known.add(socket)
   const open = latestOn(socket)
   if (open !== null && !open.request.complete) {
+    if (hasLeft(error)) {
+      socket.destroy()
+      return
+    }
     // The headers were a request: it is its body that cannot be read, and it has a record.
     open.endConnection()
     open.cancel(new GatewayError('invalid_request', 'The body is not framed as HTTP asks.'))
@@ -26,6 +33,13 @@ export function answerUnparsable({ bounds }: Dataplane, error: Error, stream: Du
   // In the middle of an answer these bytes would be read as part of it.
   if (open !== null) open.endConnection()
   else refuse(socket, 'code' in error && error.code === 'HPE_HEADER_OVERFLOW')
+}
+
+const known = new WeakSet<Socket>()
+
+/** The client ended its side in the middle of a body. */
+function hasLeft(error: Error): boolean {
+  return 'code' in error && (error.code === 'HPE_INVALID_EOF_STATE' || error.code === 'ECONNRESET')
 }
 
 function refuse(socket: Socket, isTooLong: boolean): void {

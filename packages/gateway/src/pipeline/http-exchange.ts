@@ -4,7 +4,7 @@ import type { DecisionRecord, Stage, StepVerdict } from '../exchange.ts'
 import type { WireFormat } from '../protocol.ts'
 import { wireFormats } from '../protocols/index.ts'
 import type { Dataplane, OpenExchange } from './dataplane.ts'
-import { discardBody } from './discard-body.ts'
+import { discardBody, worthDiscarding } from './discard-body.ts'
 import type { RequestHeaders } from './request-headers.ts'
 
 /** What a path that is not known is answered in. */
@@ -121,12 +121,14 @@ export class HttpExchange implements OpenExchange {
     if (status !== 204 && status !== 304) headers.push('content-length', String(length))
     record.status = status
     record.responseBytes = length
+    const unread = this.#unreadBytes
+    if (unread > worthDiscarding) this.lastOnConnection = true
     this.#writeHead(status, headers)
     if (typeof body !== 'string' && length <= joinedUpTo) {
       // As Latin-1 (a byte is a character) head and body leave as one string in one write.
       response.end(body.toString('latin1'), 'latin1')
     } else response.end(body)
-    if (!this.request.complete) discardBody(this.request)
+    if (unread > 0) discardBody(this.request, this.lastOnConnection)
   }
 
   /** Begins an answer whose length is not known. */
@@ -159,7 +161,7 @@ export class HttpExchange implements OpenExchange {
   /** Nothing that follows on this connection can be read: it ends with this answer. */
   endConnection(): void {
     this.lastOnConnection = true
-    this.response.once('finish', () => this.response.socket?.destroySoon())
+    this.response.once('finish', () => this.request.socket.destroySoon())
   }
 
   /** Ends the connection of a client that takes nothing any more. */
@@ -231,6 +233,12 @@ export class HttpExchange implements OpenExchange {
     plane.recorder.closed(record)
   }
 
+  /** At most so much of a body may still come; a chunked one says nothing of its size. */
+  get #unreadBytes(): number {
+    if (this.request.complete) return 0
+    return this.headers.isChunked ? Infinity : (this.headers.contentLength ?? 0)
+  }
+
   #writeHead(status: number, headers: string[]): void {
     headers.push('x-sluice-decision', this.record.id)
     if (this.lastOnConnection || this.plane.draining || this.#refusesContinue()) {
@@ -241,7 +249,7 @@ export class HttpExchange implements OpenExchange {
 
   /** A client that still waits for "100 Continue" may or may not send its body: only a close is safe. */
   #refusesContinue(): boolean {
-    return this.headers.expectsContinue && !this.request.complete
+    return this.headers.expectsContinue && this.#unreadBytes > 0
   }
 
   #connectionClosed(): void {

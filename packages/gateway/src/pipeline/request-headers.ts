@@ -9,6 +9,8 @@ export interface RequestHeaders {
   contentType: string | null
   contentEncoding: string | null
   contentLength: number | null
+  /** Whether the body comes in chunks, so that its size is not known. */
+  isChunked: boolean
   /** How many Host headers there are. */
   hosts: number
   expectsContinue: boolean
@@ -28,6 +30,7 @@ export function readHeaders(raw: readonly string[]): RequestHeaders {
     contentType: null,
     contentEncoding: null,
     contentLength: null,
+    isChunked: false,
     hosts: 0,
     expectsContinue: false,
     forwardedFor: null,
@@ -73,6 +76,9 @@ function readHeader(headers: RequestHeaders, name: string, value: string): void 
       return
     case 'content-length':
       headers.contentLength = Number(value)
+      return
+    case 'transfer-encoding':
+      headers.isChunked = true
       return
     case 'host':
       headers.hosts++
