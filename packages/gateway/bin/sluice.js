@@ -22,7 +22,7 @@ if (node === undefined) {
   console.error(
     'sluice: needs Node.js 24 or newer; this is ' +
       process.version +
-      '. Install it (https://nodejs.org), or run: npx -p node@24 -p @sluice/gateway sluice …',
+      '. Install it from https://nodejs.org and try again.',
   )
   process.exit(1)
 }

@@ -8,7 +8,7 @@ if (major < 24) {
   console.error(
     'sluice-simulator: needs Node.js 24 or newer; this is ' +
       process.version +
-      '. Install it (https://nodejs.org), or run: npx -p node@24 -p @sluice/simulator sluice-simulator …',
+      '. Install it from https://nodejs.org and try again.',
   )
   process.exit(1)
 }

@@ -11,7 +11,7 @@ interface CheckOptions {
 export function registerCheck(program: Command): void {
   program
     .command('check')
-    .description('check a configuration, and show everything that is wrong with it')
+    .description('Check a configuration, and show everything that is wrong with it.')
     .option('-c, --config <file>', 'the configuration', './sluice.yaml')
     .option('--json', 'answer in JSON')
     .addHelpText('after', '\nExample:\n  sluice check -c sluice.yaml')

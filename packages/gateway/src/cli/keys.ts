@@ -9,9 +9,9 @@ interface CreateOptions {
 export function registerKeys(program: Command): void {
   program
     .command('keys')
-    .description('keys that callers present')
+    .description('Keys that callers present.')
     .command('create')
-    .description('make a new key; its secret is shown here and nowhere else')
+    .description('Make a new key; its secret is shown here and nowhere else.')
     .option('--app <name>', 'the app that will present it', 'my-app')
     .option('--json', 'answer in JSON')
     .addHelpText('after', '\nExample:\n  sluice keys create --app agent-desk')

@@ -4,7 +4,7 @@ import { configurationJsonSchema } from '../snapshot/json-schema.ts'
 export function registerSchema(program: Command): void {
   program
     .command('schema')
-    .description('print the JSON Schema of the configuration, for editors')
+    .description('Print the JSON Schema of the configuration, for editors.')
     .option('--json', 'answer in JSON (it always is)')
     .addHelpText(
       'after',

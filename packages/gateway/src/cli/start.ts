@@ -38,18 +38,34 @@ async function start({ config, json }: { config?: string; json?: boolean }): Pro
   } else console.log(demo === null ? banner(gateway) : demoBanner(gateway, demo.key))
 }
 
+/** A terminal signals every process of a group, and a launcher hands the signal on: that is one. */
+const sameSignalMs = 500
+
 function stopOnSignals(gateway: Gateway): void {
+  let stoppingSince: number | null = null
   const stop = () => {
-    // A second signal does not wait.
-    process.once('SIGINT', () => process.exit(130))
-    gateway.close().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    )
+    if (stoppingSince === null) {
+      stoppingSince = performance.now()
+      gateway.close().then(
+        () => process.exit(0),
+        () => process.exit(1),
+      )
+    } else if (performance.now() - stoppingSince > sameSignalMs) process.exit(130)
   }
-  process.once('SIGTERM', stop)
-  process.once('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
   process.on('SIGHUP', () => void gateway.reload('SIGHUP'))
+  if (process.env['npm_lifecycle_event'] !== undefined) stopWithParent(stop)
+}
+
+/** npm ends without telling what it started; a gateway that nobody owns would hold the ports. */
+function stopWithParent(stop: () => void): void {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    stop()
+  }, 1_000).unref()
 }
 
 function banner({ url, adminUrl }: Gateway): string {

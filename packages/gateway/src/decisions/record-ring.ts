@@ -14,7 +14,7 @@ const HEADER_BYTES = 192
 /** Instead of a length: nothing more before the end of the ring. */
 const SKIP = 0xffffffff
 
-export const DEFAULT_RING_BYTES = 4 * 1024 * 1024
+const DEFAULT_RING_BYTES = 4 * 1024 * 1024
 
 export interface RingDrops {
   readonly ring_full: number

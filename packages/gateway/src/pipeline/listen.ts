@@ -114,10 +114,13 @@ function receive(plane: Dataplane, { request, response, trusted }: Arrival): voi
     }),
     lastOnConnection: elapsed > connection.restAt,
   })
+  void answerOn(connection, exchange)
+}
+
+async function answerOn(connection: Connection, exchange: HttpExchange): Promise<void> {
   connection.latest = exchange
-  void handle(exchange).then(() => {
-    if (connection.latest === exchange) connection.latest = null
-  })
+  await handle(exchange)
+  if (connection.latest === exchange) connection.latest = null
 }
 
 /** Path and query of a request target; a proxy's absolute form is taken too. */
