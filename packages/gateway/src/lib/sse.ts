@@ -6,6 +6,7 @@
 
 const lineFeed = 10
 const carriageReturn = 13
+const openBrace = 123
 const nothing = Buffer.alloc(0)
 
 export interface ServerSentEvent {
@@ -113,6 +114,8 @@ function valueOf(line: string, from: number): string {
  * all of them are blank or could still become the name of a field.
  */
 export function looksLikeEvents(bytes: Buffer): boolean | undefined {
+  // The usual answer, told at the price of a look.
+  if (bytes[0] === openBrace) return false
   const start = bytes
     .toString('latin1', 0, 1024)
     .replace(/^\u00ef\u00bb\u00bf/, '')

@@ -1,9 +1,10 @@
 import type { Dispatcher } from 'undici'
 import { GatewayError } from '../errors.ts'
 import type { Attempt } from '../exchange.ts'
+import type { Target } from './compile-models.ts'
 import type { HttpExchange } from './http-exchange.ts'
 import type { ReadRequest } from './read-request.ts'
-import type { Target } from './select-target.ts'
+
 import { upstreamError } from './upstream-errors.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -42,10 +43,10 @@ export function callUpstream(
   try {
     target.upstream.pool.dispatch(
       {
-        path: target.path + forwardedQuery(exchange.query),
+        path: pathOf(target, exchange),
         method: 'POST',
         headers,
-        body: withModel(request, target.model),
+        body: withModel(request, target),
       },
       call,
     )
@@ -54,21 +55,22 @@ export function callUpstream(
   }
 }
 
+function pathOf({ upstream }: Target, { wireFormat, query }: HttpExchange): string {
+  const path = upstream.paths[wireFormat.name] ?? ''
+  return query === '' ? path : path + forwardedQuery(query)
+}
+
 /** The client's query as it came, but for a key of ours in it. */
 function forwardedQuery(query: string): string {
-  if (query === '') return ''
   const kept = query.split('&').filter((parameter) => !parameter.startsWith('key='))
   return kept.length === 0 ? '' : `?${kept.join('&')}`
 }
 
 /** The client's own bytes, with the model's name in the place of the one that the client used. */
-function withModel({ bytes, model, modelSpan }: ReadRequest, name: string): Buffer {
-  if (model === name) return bytes
-  return Buffer.concat([
-    bytes.subarray(0, modelSpan.start),
-    Buffer.from(JSON.stringify(name)),
-    bytes.subarray(modelSpan.end),
-  ])
+function withModel({ bytes, model, modelSpan }: ReadRequest, target: Target): Buffer {
+  if (model === target.model) return bytes
+  const { start, end } = modelSpan
+  return Buffer.concat([bytes.subarray(0, start), target.modelJson, bytes.subarray(end)])
 }
 
 /** What is read of an unwanted answer so that its connection can serve again: bytes, and for how long. */

@@ -2,55 +2,44 @@ import { GatewayError } from '../errors.ts'
 import type { HttpExchange } from './http-exchange.ts'
 
 /** The whole body, in memory: bounded in size, in time, and for the process. */
-export async function collectBody(exchange: HttpExchange, limit: number): Promise<Buffer> {
-  if ((exchange.headers.contentLength ?? 0) > limit) throw tooLarge(limit)
-  if (exchange.headers.expectsContinue) exchange.response.writeContinue()
+export function collectBody(exchange: HttpExchange, limit: number): Promise<Buffer> {
+  const { request, response, headers, plane } = exchange
+  if ((headers.contentLength ?? 0) > limit) throw tooLarge(limit)
+  if (headers.expectsContinue) response.writeContinue()
 
-  const { clock, rules } = exchange.plane
-  const begunAt = clock.elapsed()
-  exchange.deadline = begunAt + rules.timeouts.body
-  try {
-    return await chunksOf(exchange, limit)
-  } finally {
-    exchange.deadline = Infinity
-    exchange.onExpire = null
-    exchange.onCancel = null
-    exchange.waited(begunAt)
-  }
-}
-
-function chunksOf(exchange: HttpExchange, limit: number): Promise<Buffer> {
-  const { request } = exchange
+  const begunAt = plane.clock.elapsed()
   const chunks: Buffer[] = []
   let length = 0
 
   return new Promise((resolve, reject) => {
+    const settle = () => {
+      exchange.deadline = Infinity
+      exchange.onExpire = null
+      exchange.onCancel = null
+      exchange.waited(begunAt)
+    }
     const stop = (reason: GatewayError) => {
-      request.off('data', take)
+      settle()
+      request.off('data', take).off('end', done)
       reject(reason)
     }
     const take = (chunk: Buffer) => {
       length += chunk.length
-      if (length > limit) {
-        stop(tooLarge(limit))
-        return
-      }
-      try {
-        exchange.hold(chunk.length)
-      } catch (error) {
-        stop(error as GatewayError)
-        return
-      }
       chunks.push(chunk)
+      if (length > limit) stop(tooLarge(limit))
+      else if (!exchange.tryHold(chunk.length)) stop(exchange.noRoom())
     }
+    const done = () => {
+      settle()
+      const [only] = chunks
+      resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks))
+    }
+    exchange.deadline = begunAt + plane.rules.timeouts.body
     exchange.onCancel = stop
     exchange.onExpire = () => stop(tooSlow())
     request.on('data', take)
     request.on('error', ignore)
-    request.on('end', () => {
-      const [only] = chunks
-      resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks))
-    })
+    request.on('end', done)
   })
 }
 

@@ -4,16 +4,18 @@ import type { Rules } from '../exchange.ts'
 import type { Deadlines, Timed } from '../lib/deadlines.ts'
 import type { Directory } from '../snapshot/directory.ts'
 import type { Bounds } from './bounds.ts'
+import type { Models } from './compile-models.ts'
 import type { Grants } from './grants.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /**
- * All that an exchange may touch. `rules`, `grants`, `upstreams` and `directory` are replaced whole
+ * All that an exchange may touch. `rules`, `grants`, `models`, `upstreams` and `directory` are replaced whole
  * when the configuration changes; an exchange takes what it needs when it begins and keeps it.
  */
 export interface Dataplane {
   rules: Rules
   grants: Grants
+  models: Models
   upstreams: Upstreams
   directory: Directory
   readonly bounds: Bounds

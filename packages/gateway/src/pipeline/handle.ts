@@ -7,7 +7,6 @@ import { findRoute, unknownPath, wrongMethod, type Route } from './find-route.ts
 import type { HttpExchange } from './http-exchange.ts'
 import { sendModels } from './list-models.ts'
 import { readRequest } from './read-request.ts'
-import { resolveModel } from './resolve-model.ts'
 import { relay } from './respond.ts'
 import { selectTarget } from './select-target.ts'
 
@@ -42,20 +41,20 @@ async function answer(exchange: HttpExchange, route: Route, principal: Principal
   exchange.stage = 'read'
   const request = await readRequest(exchange)
   // From here to the call nothing is awaited: one set of rules decides, and its upstreams are open.
-  const { rules, grants, upstreams } = plane
+  const { rules, grants, models } = plane
   record.snapshot = rules.hash
   record.model = request.model.slice(0, longestRecorded)
   record.stream = request.stream
 
   exchange.stage = 'authorize'
-  const model = resolveModel(rules, request.model)
+  const model = models(request.model)
   exchange.judged(
     'allow',
     authorize(principal, { endpoint: route.endpoint, model: model.name }, grants),
   )
 
   exchange.stage = 'route'
-  const target = selectTarget(model, route.wireFormat.name, upstreams)
+  const target = selectTarget(model, route.wireFormat.name)
   record.target = target.label
   record.targetWhy = target.why
 

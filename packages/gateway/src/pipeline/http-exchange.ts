@@ -103,15 +103,19 @@ export class HttpExchange implements OpenExchange {
     this.waitedMs += this.#stageBegunAt - since
   }
 
-  /** Counts memory that the exchange keeps until it ends; refuses it when the process holds too much. */
-  hold(bytes: number): void {
+  /** Counts memory that the exchange keeps until it ends; false: the process holds too much. */
+  tryHold(bytes: number): boolean {
     const kibibytes = Math.ceil(bytes / 1024)
-    if (!this.plane.bounds.holdKibibytes(kibibytes)) {
-      throw new GatewayError('overloaded', 'The gateway is at its limit; try again shortly.', {
-        why: 'server.limits.bytesInFlight reached',
-      })
-    }
+    if (!this.plane.bounds.holdKibibytes(kibibytes)) return false
     this.#heldKibibytes += kibibytes
+    return true
+  }
+
+  /** What a caller is told whose exchange would take more memory than there is for all. */
+  noRoom(): GatewayError {
+    return new GatewayError('overloaded', 'The gateway is at its limit; try again shortly.', {
+      why: 'server.limits.bytesInFlight reached',
+    })
   }
 
   /** The whole answer, in one write. */

@@ -119,7 +119,7 @@ function isGzip(encoding: string): boolean {
 async function decompress(exchange: HttpExchange, bytes: Buffer, limit: number): Promise<Buffer> {
   try {
     const inflated = await inflate(bytes, { maxOutputLength: limit })
-    exchange.hold(inflated.length)
+    if (!exchange.tryHold(inflated.length)) throw exchange.noRoom()
     return inflated
   } catch (error) {
     if (error instanceof GatewayError) throw error

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import type { GatewayError } from '../errors.ts'
 import { asObject, parseJson } from '../lib/json-values.ts'
 import { EventFramer, looksLikeEvents } from '../lib/sse.ts'
@@ -8,7 +9,7 @@ import { recordFailure, refusalOf } from './fail.ts'
 import type { HttpExchange } from './http-exchange.ts'
 import type { ReadRequest } from './read-request.ts'
 import { headersForClient } from './response-headers.ts'
-import type { Target } from './select-target.ts'
+import type { Target } from './compile-models.ts'
 import { statusError } from './upstream-errors.ts'
 
 /**
@@ -140,14 +141,10 @@ class Answer implements AnswerSink {
       this.#passUntouched()
       return false
     }
-    try {
-      this.#exchange.hold(chunk.length)
-      return true
-    } catch (error) {
-      this.#parts.flow.discard()
-      this.fail(error as GatewayError)
-      return false
-    }
+    if (this.#exchange.tryHold(chunk.length)) return true
+    this.#parts.flow.discard()
+    this.fail(this.#exchange.noRoom())
+    return false
   }
 
   #joined(): Buffer {
@@ -205,7 +202,7 @@ class Answer implements AnswerSink {
     const { record } = this.#exchange
     const body = this.#joined()
     record.mode = 'json'
-    const answer = asObject(parseJson(body.toString()))
+    const answer = asObject(parseJson(isAscii(body) ? body.toString('latin1') : body.toString()))
     record.parsed = answer !== null
     if (answer !== null) this.#note(this.#format.readAnswer(answer))
     this.#exchange.send(this.#status, this.#headers, body)

@@ -20,8 +20,10 @@ export function headersForClient(
 }
 
 function isDenied(name: string): boolean {
-  return denied.has(name) || /^(?:x-|anthropic-)?ratelimit(?:-|$)/.test(name)
+  return denied.has(name) || (name.includes('ratelimit') && rateLimits.test(name))
 }
+
+const rateLimits = /^(?:x-|anthropic-)?ratelimit(?:-|$)/
 
 const denied: ReadonlySet<string> = new Set([
   'connection',

@@ -4,6 +4,7 @@ import { GatewayError } from '../errors.ts'
 import { Deadlines } from '../lib/deadlines.ts'
 import { Bounds } from '../pipeline/bounds.ts'
 import type { Clock, Dataplane } from '../pipeline/dataplane.ts'
+import { compileModels } from '../pipeline/compile-models.ts'
 import { compileGrants } from '../pipeline/grants.ts'
 import { createListener } from '../pipeline/listen.ts'
 import { openUpstreams } from '../pipeline/upstreams.ts'
@@ -19,10 +20,12 @@ const tell = (message: FromWorker) => port.postMessage(message)
 
 const start = workerData as WorkerStart
 const clock: Clock = { now: Date.now, elapsed: () => performance.now() }
+const upstreams = openUpstreams(start.rules)
 const plane: Dataplane = {
   rules: start.rules,
   grants: compileGrants(start.rules),
-  upstreams: openUpstreams(start.rules),
+  models: compileModels(start.rules, upstreams),
+  upstreams,
   directory: openDirectory(start.directory),
   bounds: new Bounds(start.bounds, start.row, start.rules.limits),
   deadlines: new Deadlines(() => clock.elapsed()),
@@ -45,6 +48,7 @@ function configure({ rules, directory, change }: ToWorker & { kind: 'configure' 
   if (rules !== null) {
     plane.grants = compileGrants(rules)
     plane.upstreams = openUpstreams(rules, plane.upstreams)
+    plane.models = compileModels(rules, plane.upstreams)
     plane.rules = rules
     plane.bounds.limits = rules.limits
     server.headersTimeout = rules.timeouts.headers

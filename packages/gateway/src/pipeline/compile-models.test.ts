@@ -1,18 +1,21 @@
 import { expect, test } from 'vitest'
 import type { Rules } from '../exchange.ts'
-import { resolveModel } from './resolve-model.ts'
+import { compileModels } from './compile-models.ts'
+import type { Upstreams } from './upstreams.ts'
 
+const upstreams = new Map(['hf', 'openai'].map((name) => [name, { name }])) as unknown as Upstreams
 const rules = {
-  providers: { hf: {}, openai: {} },
   models: {
     assistant: { targets: [{ provider: 'openai', model: 'gpt-4o' }] },
     'openai/gpt-4o': { targets: [{ provider: 'hf', model: 'other' }] },
   },
 } as unknown as Rules
+const resolve = compileModels(rules, upstreams)
 
+const labelsOf = (name: string) => resolve(name).targets.map(({ label }) => label)
 const codeOf = (name: string) => {
   try {
-    resolveModel(rules, name)
+    resolve(name)
     return null
   } catch (error) {
     return (error as { code: string }).code
@@ -20,16 +23,13 @@ const codeOf = (name: string) => {
 }
 
 test('an entry goes before everything else', () => {
-  expect(resolveModel(rules, 'assistant').targets).toEqual([
-    { provider: 'openai', model: 'gpt-4o' },
-  ])
-  expect(resolveModel(rules, 'openai/gpt-4o').targets[0]?.provider).toBe('hf')
+  expect(labelsOf('assistant')).toEqual(['openai/gpt-4o'])
+  expect(labelsOf('openai/gpt-4o')).toEqual(['hf/other'])
 })
 
 test('what follows the first slash is the name that is sent upstream, whatever it holds', () => {
-  expect(resolveModel(rules, 'hf/@cf/meta/llama:free').targets).toEqual([
-    { provider: 'hf', model: '@cf/meta/llama:free' },
-  ])
+  expect(resolve('hf/@cf/meta/llama:free').targets[0]?.model).toBe('@cf/meta/llama:free')
+  expect(resolve('hf/a"b').targets[0]?.modelJson.toString()).toBe('"a\\"b"')
 })
 
 test('a name that stands for nothing does not exist', () => {
