@@ -239,7 +239,7 @@ class Answer implements AnswerSink {
     else {
       if (this.#reader?.failed === false && this.#framer?.atBoundary === true) {
         const refusal = refusalOf.error(error, this.#exchange.record)
-        this.#exchange.write(this.#format.streamError(refusal))
+        this.#exchange.write(Buffer.from(this.#format.streamError(refusal)))
       }
       this.#exchange.abort()
     }
