@@ -17,14 +17,20 @@ export interface Timed {
 export class Deadlines<Item extends Timed = Timed> {
   readonly #watched: Item[] = []
   readonly #now: () => number
+  /** When the last sweep was: the time that is good enough for a limit, and costs nothing to read. */
+  lastSweep: number
+  /** Milliseconds between two sweeps. */
+  sweepEvery = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(now: () => number) {
     this.#now = now
+    this.lastSweep = now()
   }
 
   /** Sweeps every so many milliseconds until closed. Never keeps the process alive. */
   start(every: number): void {
+    this.sweepEvery = every
     this.#timer = setInterval(() => this.sweep(), every).unref()
   }
 
@@ -49,6 +55,7 @@ export class Deadlines<Item extends Timed = Timed> {
 
   sweep(): void {
     const now = this.#now()
+    this.lastSweep = now
     for (const item of this.watched) {
       if (item.deadline > now) continue
       item.deadline = Infinity

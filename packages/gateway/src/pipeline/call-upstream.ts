@@ -187,8 +187,9 @@ class UpstreamCall implements Dispatcher.DispatchHandler, Flow {
   }
 
   #limit(milliseconds: number): void {
-    const now = this.#exchange.plane.clock.elapsed()
-    this.#exchange.deadline = Math.min(now + milliseconds, this.#totalDeadline)
+    const { lastSweep, sweepEvery } = this.#exchange.plane.deadlines
+    // The last sweep may be as long ago as they are apart: a limit is never early.
+    this.#exchange.deadline = Math.min(lastSweep + sweepEvery + milliseconds, this.#totalDeadline)
   }
 
   #timeout(): GatewayError {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { TLSSocket } from 'node:tls'
 import { GatewayError } from '../errors.ts'
 import type { DecisionRecord, Stage, StepVerdict } from '../exchange.ts'
 import type { WireFormat } from '../protocol.ts'
@@ -171,8 +172,12 @@ export class HttpExchange implements OpenExchange {
 
   /** Ends an answer so that the client sees it was cut, after what was written has left. */
   abort(): void {
+    const { socket, chunkedEncoding } = this.response
     // No final chunk: the connection's end is what tells the client.
-    this.response.socket?.destroySoon()
+    if (chunkedEncoding) socket?.destroySoon()
+    // HTTP/1.0 takes a connection's end for the end of the answer; a reset it does not.
+    else if (socket instanceof TLSSocket) socket.destroy()
+    else socket?.resetAndDestroy()
   }
 
   /** Nothing that follows on this connection can be read: it ends with this answer. */

@@ -81,8 +81,9 @@ function countConnection({ bounds }: Dataplane, socket: Socket, isTls: boolean):
 }
 
 /** HTTP/1.1 asks for exactly one Host; two may mean different servers to different parsers. */
-function namesOneHost({ hosts }: RequestHeaders, { httpVersionMinor }: IncomingMessage): boolean {
-  return hosts === 1 || (hosts === 0 && httpVersionMinor === 0)
+function namesOneHost({ hosts }: RequestHeaders, request: IncomingMessage): boolean {
+  if (request.httpVersionMajor !== 1) return false
+  return hosts === 1 || (hosts === 0 && request.httpVersionMinor === 0)
 }
 
 interface Arrival {
