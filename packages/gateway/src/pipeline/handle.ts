@@ -25,7 +25,7 @@ export async function handle(exchange: HttpExchange): Promise<void> {
   } catch (error) {
     fail(exchange, error)
   }
-  if (exchange.unsentBytes > 0) await deliver(exchange)
+  if (exchange.record.outcome === 'completed' && exchange.unsentBytes > 0) await deliver(exchange)
   exchange.close()
 }
 
