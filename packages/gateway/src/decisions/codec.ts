@@ -1,4 +1,5 @@
 import type { DecisionRecord, Outcome, Principal, Step, StepVerdict, Usage } from '../exchange.ts'
+import type { Closed, ClosedHead, ClosedTiming, Decided, DecidedHead } from './record-halves.ts'
 import { renderRecord } from './render-record.ts'
 import type { RenderedRecord } from './rendered-record.ts'
 
@@ -21,31 +22,6 @@ export interface RecordLines {
   readonly version: number
   readonly decided: string | null
   readonly closed: string | null
-}
-
-export interface DecidedHead {
-  readonly id: string
-  readonly startedAt: number
-  readonly verdict: StepVerdict
-  readonly code: string | null
-  readonly protocol: string | null
-}
-
-export interface ClosedHead {
-  readonly id: string
-  readonly verdict: StepVerdict
-  readonly code: string | null
-  readonly protocol: string | null
-  readonly outcome: Outcome
-  /** Null when the end was lost. */
-  readonly timing: ClosedTiming | null
-  readonly usage: Usage | null
-}
-
-export interface ClosedTiming {
-  readonly gatewayMicros: number
-  readonly upstreamFirstByteMs: number | null
-  readonly totalMs: number
 }
 
 // ── Encoding: the hot path ───────────────────────────────────────────────────────────────────
@@ -262,30 +238,6 @@ export function decode(lines: RecordLines, node: string | null): RenderedRecord 
     closed: lines.closed === null ? null : decodeClosed(lines.closed),
     node,
   })
-}
-
-export interface Decided extends DecidedHead {
-  readonly snapshot: string
-  readonly directory: number
-  readonly principal: Principal | null
-  readonly endpoint: string | null
-  readonly model: string | null
-  readonly stream: boolean | null
-  readonly ip: string
-  readonly requestBytes: number
-  readonly traceId: string | null
-  readonly tls: DecisionRecord['tls']
-  readonly steps: DecisionRecord['steps']
-  readonly target: string | null
-  readonly targetWhy: string | null
-}
-
-export interface Closed extends ClosedHead {
-  /** Null when the end was lost. */
-  readonly answer: Pick<
-    DecisionRecord,
-    'attempts' | 'mode' | 'finish' | 'answeredModel' | 'status' | 'responseBytes' | 'parsed'
-  > | null
 }
 
 type DecidedJson = readonly [

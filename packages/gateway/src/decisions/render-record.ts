@@ -1,4 +1,4 @@
-import type { Closed, Decided } from './codec.ts'
+import type { Closed, Decided } from './record-halves.ts'
 import { idTime } from './record-id.ts'
 import type { RenderedPrincipal, RenderedRecord, RenderedRequest } from './rendered-record.ts'
 
