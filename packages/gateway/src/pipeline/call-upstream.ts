@@ -2,9 +2,9 @@ import type { Dispatcher } from 'undici'
 import { GatewayError } from '../errors.ts'
 import type { Attempt } from '../exchange.ts'
 import type { Target } from './compile-models.ts'
+import { forwardedQuery } from './forwarded-query.ts'
 import type { HttpExchange } from './http-exchange.ts'
 import type { ReadRequest } from './read-request.ts'
-
 import { upstreamError } from './upstream-errors.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -58,12 +58,6 @@ export function callUpstream(
 function pathOf({ upstream }: Target, { wireFormat, query }: HttpExchange): string {
   const path = upstream.paths[wireFormat.name] ?? ''
   return query === '' ? path : path + forwardedQuery(query)
-}
-
-/** The client's query as it came, but for a key of ours in it. */
-function forwardedQuery(query: string): string {
-  const kept = query.split('&').filter((parameter) => !parameter.startsWith('key='))
-  return kept.length === 0 ? '' : `?${kept.join('&')}`
 }
 
 /** The client's own bytes, with the model's name in the place of the one that the client used. */
