@@ -9,8 +9,9 @@ import type { Grants } from './grants.ts'
 import type { Upstreams } from './upstreams.ts'
 
 /**
- * All that an exchange may touch. `rules`, `grants`, `models`, `upstreams` and `directory` are replaced whole
- * when the configuration changes; an exchange takes what it needs when it begins and keeps it.
+ * All that an exchange may touch. `rules`, `grants`, `models`, `upstreams` and
+ * `directory` are replaced whole when the configuration changes; an exchange takes the directory
+ * that is there when it begins, and the rest when its body is complete.
  */
 export interface Dataplane {
   rules: Rules

@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { GatewayError } from '../errors.ts'
 import { countMembers, findDuplicate, surveyJson, type Span } from '../lib/json-spans.ts'
+import { asObject } from '../lib/json-values.ts'
 import type { JsonObject } from '../protocol.ts'
 import { collectBody, tooLarge } from './collect-body.ts'
 import type { HttpExchange } from './http-exchange.ts'
@@ -67,10 +68,9 @@ function parse(bytes: Buffer, latin1: string): JsonObject {
   } catch (error) {
     throw invalid(`The body is not valid JSON${position(error)}.`)
   }
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw invalid('The body must be a JSON object.')
-  }
-  return body as JsonObject
+  const object = asObject(body)
+  if (object === null) throw invalid('The body must be a JSON object.')
+  return object
 }
 
 /** Where parsing failed. The parser's own message quotes the text, so only its number is used. */

@@ -125,7 +125,6 @@ class Answer implements AnswerSink {
 
   /** Whether this is a stream: its first bytes say so, not its content-type. */
   #decide(): void {
-    if (this.#mode !== 'unsure') return
     const begun = this.#joined()
     const events = looksLikeEvents(begun)
     if (events === undefined) return
@@ -211,18 +210,16 @@ class Answer implements AnswerSink {
 
   #endStream(): void {
     const { record } = this.#exchange
+    const provider = this.#parts.target.upstream.name
     const rest = this.#framer?.rest()
     if (rest !== undefined && rest.length > 0) this.#reader?.read(rest)
     const reader = this.#reader
     if (reader === null || reader.complete || reader.failed || this.#framer?.overflown === true) {
-      if (reader?.failed === true) {
-        record.outcome = 'failed'
-        record.code = 'upstream_failed'
-      }
+      if (reader?.failed === true) recordFailure(record, refusalOf.cutOff(provider))
       this.#finish()
       return
     }
-    this.#cut(refusalOf.cutOff(this.#parts.target.upstream.name))
+    this.#cut(refusalOf.cutOff(provider))
   }
 
   #finish(): void {
